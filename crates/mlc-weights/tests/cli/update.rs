@@ -144,7 +144,7 @@ fn policies_that_forbid_downloads_forbid_updates() {
         "mlc-ai/tiny cannot be compared with the hub: the policy OFF forbids it\n  the policy is set by";
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
     assert!(later.is_empty(), "{later}");
-    // The policy forbids downloads, but this is none.
+    // The policy forbids downloads, but a listing downloads nothing.
     let ran = world.cli(&["list", "--outdated"]).env(POLICY, "READONLY").run();
     assert!(ran.text().contains("mlc-ai/tiny"), "{}", ran.stderr);
     assert_eq!(world.visible(), before);

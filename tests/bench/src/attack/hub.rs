@@ -20,7 +20,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene::new(5, WORDS, "`object-format=` in the references", format),
     Scene::new(5, WORDS, "`Content-Type` and `Location`", headers),
     Scene::new(8, PATIENT, "a byte every 2 s", drips),
-    Scene::new(8, PATIENT, "ten bytes and a break, for ever", breaks),
+    Scene::new(8, PATIENT, "a break after every ten bytes", breaks),
     Scene::new(10, "a wait is shown as long as it is", "`t=10^18`", limit),
     Scene::new(13, NAMES, "seven names", hidden),
     Scene::new(13, "what only Windows forbids is fine here", "`aux.md`, `a:b.png`, `x.`", windows),
