@@ -136,7 +136,8 @@ fn warnings_say_what_they_are_about() {
 #[track_caller]
 fn document(ran: &Ran) -> Value {
     let document = ran.json();
-    assert!(document["seconds"].as_f64() > Some(0.0), "{document:#}");
+    // A hit takes less than half a millisecond, which is rounded to 0.
+    assert!(document["seconds"].as_f64() >= Some(0.0), "{document:#}");
     document
 }
 
@@ -149,6 +150,7 @@ fn a_document_at_the_end() {
     assert_eq!(ran.status, Some(4));
     assert!(ran.stderr.contains("asking the hub"), "progress goes to stderr: {}", ran.stderr);
     let document = document(&ran);
+    assert!(document["seconds"].as_f64() > Some(0.0), "{document:#}");
     let [failed, first, second] = &document["models"].as_array().unwrap()[..] else { panic!("{document:#}") };
     assert_eq!((&failed["model"], &failed["outcome"]), (&"mlc-ai/none".into(), &"failed".into()));
     assert_eq!((&failed["failure"]["kind"], &failed["failure"]["status"]), (&"refused".into(), &4.into()));
