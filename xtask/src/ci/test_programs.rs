@@ -79,7 +79,7 @@ pub(super) fn run(root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let queue = Mutex::new(VecDeque::from(programs));
     thread::scope(|scope| {
-        let work = || drain(&queue, |program| program.run(servers, 2 * cores));
+        let work = || drain(&queue, |program| program.run(servers, 3 * cores));
         let workers: Vec<_> = (0..cores.max(2)).map(|_| scope.spawn(work)).collect();
         let mut skipped = Vec::new();
         for worker in workers {
