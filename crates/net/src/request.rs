@@ -42,7 +42,7 @@ pub struct Request {
     /// Whether a gzip-encoded body of a 200 response is decoded instead of refused. The response's
     /// `Content-Length` and similar headers then describe the encoded bytes.
     pub takes_gzip: bool,
-    /// A stricter floor than the client's [`floor`](NetSettings::floor), for requests that are cheap to
+    /// A stricter floor than the client's [`floor`](crate::NetSettings::floor), for requests that are cheap to
     /// repeat.
     pub impatience: Option<Floor>,
     /// How near to this machine the server and its redirect targets may be. If a proxy resolves names,
