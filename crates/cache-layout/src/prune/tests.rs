@@ -39,7 +39,9 @@ fn date_all(folder: &Path, then: SystemTime) {
 fn prune(layout: &CacheLayout, older_than: Duration, mode: PruneMode) -> PrunedSlot {
     let mut report = layout.prune(older_than, mode);
     assert_eq!(report.slots.len(), 1, "{report:?}");
+    let sums = (report.removed_bytes() - report.temporary_bytes, report.kept_bytes());
     let slot = report.slots.remove(0);
+    assert_eq!(sums, (slot.removed_bytes, slot.kept_bytes));
     assert!(slot.failure.is_none(), "{slot:?}");
     slot
 }
@@ -52,6 +54,7 @@ fn check(older_than: Duration, goes: bool) {
         let (layout, slot) = testing::cache(&folder);
         testing::fill(slot.entry(), "published");
         drop(begin(&layout, &slot, purpose));
+        testing::write(&Staging::of(&slot).orphans().join(content(3).as_str()), "z");
         age(Staging::of(&slot).folder(), 2 * HOUR);
         let before = testing::listing(folder.path());
 
@@ -60,7 +63,8 @@ fn check(older_than: Duration, goes: bool) {
         let did = prune(&layout, older_than, PruneMode::Remove);
 
         assert_eq!((would.removed_bytes, would.kept_bytes), (did.removed_bytes, did.kept_bytes));
-        assert!(!would.in_use && !did.in_use);
+        assert!(!would.in_use && !did.in_use && would.written_at.is_some());
+        assert_eq!([would.kept_until.is_some(), did.kept_until.is_some()], [!goes; 2]);
         assert_eq!(did.removed_bytes >= 30_000, goes, "{did:?}");
         assert_eq!(did.kept_bytes >= 30_000, !goes, "{did:?}");
         assert_eq!(Staging::of(&slot).folder().exists(), !goes);
@@ -89,8 +93,8 @@ fn nothing_of_a_running_download_is_removed() {
         let before = testing::listing(Staging::of(&slot).folder());
         for mode in [PruneMode::DryRun, PruneMode::Remove] {
             let pruned = prune(&layout, NOW, mode);
-            assert!(pruned.in_use);
-            assert_eq!(pruned.removed_bytes, 0);
+            assert!(pruned.in_use && pruned.kept_until.is_none());
+            assert_eq!((pruned.removed_bytes, pruned.holder.is_some()), (0, lock));
             assert_eq!(testing::listing(Staging::of(&slot).folder()), before);
         }
         drop((run, held));
@@ -140,14 +144,42 @@ fn dates_in_the_future_count_as_old() {
 }
 
 #[test]
+fn the_age_is_the_time_since_the_newest_file_was_written() {
+    let (now, minute) = (SystemTime::UNIX_EPOCH + 24 * HOUR, Duration::from_secs(60));
+    for (written, older_than, expected) in [
+        (None, HOUR, true),
+        (Some(now - HOUR), HOUR, true),
+        (Some(now + minute), HOUR, false),
+        (Some(now + minute), NOW, true),
+    ] {
+        assert_eq!(is_old(written, older_than, now), expected, "{written:?}");
+    }
+    let folder = testing::folder();
+    let place = Place::anchored(folder.path());
+    for name in ["a/old", "b/new", "c/old"] {
+        testing::write(&place.join(name), "");
+    }
+    date_all(&place, now - HOUR);
+    testing::date(&place, now - HOUR);
+    testing::date(&place.join("b/new"), now - minute);
+    assert_eq!(newest(&place), Some(now - minute));
+}
+
+#[test]
 fn a_killed_run_and_its_pool_are_removed_after_15_minutes() {
     for (silent_for, goes) in [(14 * 60, false), (16 * 60, true)] {
         let folder = testing::folder();
         let (layout, slot) = testing::cache(&folder);
         let run = killed(&layout, &slot, Duration::from_secs(silent_for));
+        let names = RunNames::new(testing::place(&run), &slot);
+        let [beside, _] = names.neighbours();
+        testing::fill(&beside, "new");
+        testing::write(&names.previous_receipt(), "previous");
+        testing::write(&slot.receipt_file(), "new");
         let pruned = prune(&layout, NOW, PruneMode::Remove);
-        assert_eq!(pruned.in_use, !goes);
-        assert_eq!(run.exists(), !goes);
+        assert_eq!((pruned.in_use, pruned.kept_until.is_some()), (!goes, !goes));
+        assert_eq!([run.exists(), beside.exists()], [!goes; 2]);
+        assert_eq!(fs::read_to_string(slot.receipt_file()).unwrap() == "previous", goes);
         assert_eq!(
             Staging::of(&slot).folder().exists(),
             !goes,
@@ -163,9 +195,10 @@ fn an_abandoned_run_is_removed_beside_a_live_one_which_keeps_the_pool() {
     let (layout, slot) = testing::cache(&folder);
     let dead = killed(&layout, &slot, HOUR);
     let (living, alive) = staging::RunFolder::create(&Staging::of(&slot)).unwrap();
+    testing::fill(&living.names().displaced(), "old");
     let pruned = prune(&layout, NOW, PruneMode::Remove);
     assert!(pruned.in_use && pruned.removed_bytes >= 10_000, "{pruned:?}");
-    assert!(!dead.exists());
+    assert!(!dead.exists() && living.names().displaced().exists());
     assert_eq!(
         fs::metadata(Staging::of(&slot).pool(Purpose::Fresh).join(content(2).to_string())).unwrap().len(),
         20_000
@@ -183,6 +216,18 @@ fn an_old_model_that_was_moved_aside_is_moved_back() {
     prune(&layout, NOW, PruneMode::Remove);
     assert_eq!(fs::read_to_string(slot.entry().join("weights")).unwrap(), "old");
     assert!(!Staging::of(&slot).folder().exists());
+}
+
+#[test]
+fn an_old_model_that_cannot_be_moved_back_stays() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = killed(&layout, &slot, HOUR);
+    let displaced = RunNames::new(testing::place(&run), &slot).displaced();
+    testing::fill(&displaced, "old");
+    testing::write(slot.entry().parent().unwrap(), "in the way");
+    prune(&layout, NOW, PruneMode::Remove);
+    assert!(displaced.join("weights").exists());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::*;
 use crate::content::ContentName;
 use crate::prune::PruneMode;
-use crate::staging::Purpose;
+use crate::staging::{Purpose, RunFolder};
 use crate::testing;
 use crate::{CacheConfig, Receipt};
 
@@ -40,6 +40,46 @@ fn a_model_is_removed_with_all_its_private_files() {
 }
 
 #[test]
+fn unfinished_downloads_and_receipts_without_a_model_are_removed() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    testing::write(&run.part(&ContentName::sha256([1; 32])), "half");
+    drop(run);
+    let removed = layout.remove(&slot).unwrap();
+    assert!(removed.entry == RemovedEntry::Nothing && !removed.is_nothing(), "{removed:?}");
+    assert_eq!(left(&folder), [""; 0]);
+    testing::write(&slot.receipt_file(), "{}");
+    _ = layout.remove(&slot).unwrap();
+    assert_eq!(left(&folder), [""; 0]);
+}
+
+/// As left by a process that died with the model moved aside and a tree beside its place.
+#[test]
+fn a_model_that_was_moved_aside_is_removed() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let (run, alive) = RunFolder::create(&Staging::of(&slot)).unwrap();
+    testing::fill(&run.names().displaced(), "old");
+    testing::fill(&run.names().neighbours()[0], "new");
+    run.leave();
+    drop(alive);
+    assert_eq!(layout.remove(&slot).unwrap().entry, RemovedEntry::Directory);
+    assert_eq!(left(&folder), [""; 0]);
+}
+
+#[test]
+fn files_that_cannot_be_deleted_are_reported() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    testing::fill(slot.entry(), "w");
+    fs::create_dir_all(slot.receipt_file()).unwrap();
+    let removed = layout.remove(&slot).unwrap();
+    assert!(removed.entry == RemovedEntry::Directory && removed.leftover.is_some(), "{removed:?}");
+    assert_eq!(left(&folder), [""; 0]);
+}
+
+#[test]
 fn removing_an_absent_model_creates_nothing() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
@@ -53,12 +93,16 @@ fn other_models_and_read_only_tiers_stay() {
     let (layout, slot) = published(&folder);
     let other = layout.slot(&"user/other".parse().unwrap());
     testing::fill(other.entry(), "");
+    let run = layout.begin_run(&other, Purpose::Redo).unwrap();
+    testing::write(&run.part(&ContentName::sha256([1; 32])), "half");
+    drop(run);
     let shared = folder.path().join("shared/hf/user/repo");
     testing::fill(&shared, "");
     let mut config = CacheConfig::new(layout.home());
     config.read_only = vec![folder.path().join("shared")];
     let layout = CacheLayout::new(config).unwrap();
     _ = layout.remove(&layout.slot(slot.model())).unwrap();
+    assert!(Staging::of(&other).folder().exists());
     assert!(
         !slot.entry().exists() && other.entry().join("weights").exists() && shared.join("weights").exists()
     );
@@ -128,6 +172,7 @@ fn a_link_is_removed_but_not_its_target() {
         std::os::unix::fs::symlink(target, slot.entry()).unwrap();
         let removed = layout.remove(&slot).unwrap();
         assert_eq!(removed.entry, RemovedEntry::Link { target: target.to_path_buf() });
+        assert!(!removed.is_nothing());
         assert!(fs::symlink_metadata(slot.entry()).is_err());
     }
     assert_eq!(fs::read_to_string(own.join("weights")).unwrap(), "mine");
