@@ -214,6 +214,7 @@ mod tests {
         check_web_page(200, "", "a.bin", false);
         check_web_page(200, "text/html", "docs/Page.HTML", false);
         check_web_page(206, "text/html", "a.htm", false);
+        check_web_page(200, "text/html", "a.xhtml", false);
         // Their status already shows what they are.
         check_web_page(403, "text/html", "a.bin", false);
         check_web_page(302, "text/html", "a.bin", false);
@@ -242,7 +243,8 @@ mod tests {
         let unknown = Verdict::Malformed("it does not say which range it contains");
         check("bytes 40-99/100", Verdict::Bytes { from: 40, until: 100 });
         check("Bytes 40-99/*", Verdict::Bytes { from: 40, until: 100 });
-        check("bytes 40-59/100", Verdict::Bytes { from: 40, until: 60 });
+        check("bytes  40-59/100", Verdict::Bytes { from: 40, until: 60 });
+        check("bytes 40-40/100", Verdict::Bytes { from: 40, until: 41 });
         check("bytes 0-99/100", other);
         check("bytes 41-99/100", other);
         check("bytes 40-100/*", other);
@@ -274,6 +276,7 @@ mod tests {
         check("bytes 40-60/100", Verdict::Malformed("it contains another range than requested"));
         check("bytes 40-59/60", size(ActualSize::Exactly(60)));
         check_wanted(wanted, 200, &[], Verdict::Bytes { from: 0, until: 100 });
+        check_wanted(wanted, 206, &[("content-length", "20")], Verdict::Bytes { from: 40, until: 60 });
     }
 
     #[test]

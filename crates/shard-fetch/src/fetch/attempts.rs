@@ -193,13 +193,14 @@ mod tests {
 
     #[test]
     fn connections_that_fail_together_fail_once() {
-        let (mut attempts, begun) = (attempts(2), Instant::now());
+        let (mut attempts, begun) = (Attempts::new(RetryPolicy::default().attempts(2)), Instant::now());
         let later = |millis| begun + Duration::from_millis(millis);
-        for millis in 1..9 {
-            assert!(attempts.failed(begun, later(millis), false).is_some());
+        let delay = attempts.failed(begun, later(1), false).filter(|delay| !delay.is_zero());
+        for millis in 2..9 {
+            assert!(delay.is_some() && attempts.failed(begun, later(millis), false) == delay);
         }
         assert_eq!(attempts.failures(), 1);
-        assert_eq!(attempts.failed(later(2), later(20), false), None);
+        assert_eq!(attempts.failed(later(1), later(20), false), None);
         assert_eq!(attempts.failures(), 2);
     }
 
@@ -263,8 +264,41 @@ mod tests {
     fn three_refusals_in_a_row_are_answered() {
         let mut attempts = attempts(1);
         assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
-        attempts.reached(ENOUGH);
-        assert_eq!([(); 4].map(|()| attempts.refused()), [true, true, true, false]);
+        // Only the first of these follows enough new bytes.
+        let refused = [0, 1, 2, 3].map(|more| {
+            attempts.reached(ENOUGH + more);
+            attempts.refused()
+        });
+        assert_eq!(refused, [true, true, true, false]);
+    }
+
+    #[test]
+    fn bad_luck_uses_up_nothing() {
+        let mut attempts = Attempts::new(RetryPolicy::default().attempts(2));
+        assert!((0..9).all(|_| !attempts.unlucky().is_zero()));
+        assert_eq!(attempts.failures(), 9);
+        assert!(fails(&mut attempts));
+    }
+
+    #[test]
+    fn two_unusable_ranges_without_new_bytes_seem_permanent() {
+        let mut attempts = attempts(3);
+        assert!(!attempts.has_no_usable_range());
+        attempts.reached(1);
+        assert!(!attempts.has_no_usable_range());
+        attempts.reached(1);
+        assert!(attempts.has_no_usable_range());
+    }
+
+    #[test]
+    fn three_slow_connections_are_dropped() {
+        let mut attempts = attempts(3);
+        let may_be = |_: &u32| {
+            let may_be = attempts.may_be_replaced();
+            attempts.replaced();
+            may_be
+        };
+        assert_eq!((0..9).take_while(may_be).count(), 3);
     }
 
     #[test]
@@ -276,7 +310,9 @@ mod tests {
         }
         attempts.reached(ENOUGH);
         assert!(!attempts.place_failed(later(20), later(21)));
-        assert!(attempts.place_failed(later(22), later(23)));
+        attempts.failed(later(20), later(21), false);
+        attempts.reached(ENOUGH + 10);
+        assert!(attempts.place_failed(later(21), later(23)), "ten bytes are not enough");
         attempts.turned_elsewhere();
         assert!(!attempts.place_failed(later(24), later(25)));
     }
@@ -290,6 +326,7 @@ mod tests {
             assert!(attempts.turned_elsewhere());
         }
         assert!(!attempts.turned_elsewhere());
+        assert_eq!(attempts.failures(), (3 + 4 + 1) * MAX_TURNS + 1);
     }
 
     #[test]
