@@ -80,7 +80,8 @@ impl CacheLayout {
         Ok(LockAttempt::Acquired(SlotLock { held: Some(HeldLock { file, holder_file }) }))
     }
 
-    /// The same, but creates no lock file: `None` if there is none, so that nobody holds the lock.
+    /// Like [`try_lock`](Self::try_lock), but returns `None`, and creates nothing, if no lock file exists: then
+    /// no process holds the lock.
     ///
     /// # Errors
     ///

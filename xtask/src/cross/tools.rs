@@ -46,8 +46,8 @@ impl Tools {
         &self.place
     }
 
-    /// Runs cargo, with zig as the C compiler if needed. The standard library is built, too: without rustup
-    /// there is none for other systems.
+    /// Runs cargo, with zig as the C compiler if needed. It also builds the standard library, since
+    /// without rustup only the one for this system is installed.
     pub(super) fn cargo(&self, root: &Path, with: C) -> Command {
         let mut cargo = Command::new(match with {
             C::System => "cargo".into(),
