@@ -4,15 +4,18 @@ mod test_programs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use facade::words::duration;
 
+use self::test_programs::TestProgram;
 use crate::command::{cargo, said, succeed};
+use crate::tidy;
 use crate::venv::Venv;
-use crate::{tidy, wheel};
+use crate::wheel::TestWheel;
 
 /// Options of `ci`.
 #[derive(Args)]
@@ -91,11 +94,12 @@ pub(crate) fn run(root: &Path, arguments: &CiArguments) -> Result<()> {
     for step in before_the_tests() {
         timed(step.name, || step.run(root))?;
     }
-    skipped.extend(timed("tests", || test_programs::run(root, servers.as_deref()))?);
+    let programs = timed("compiling the tests", || test_programs::build(root))?;
+    let wheel = timed("the wheel", || build_wheel(root))?;
+    skipped.extend(run_tests(root, programs, wheel, servers.as_deref())?);
     for step in after_the_tests() {
         timed(step.name, || step.run(root))?;
     }
-    skipped.extend(timed("the Python module", || check_wheel(root))?);
     timed("dependencies", || check_dependencies(root).context("run it alone: cargo deny check"))?;
     timed("tidy", || tidy::run(root).context("run it alone: cargo xtask tidy"))?;
     println!("== skipped: {}", skipped.len());
@@ -120,14 +124,36 @@ fn check_dependencies(root: &Path) -> Result<()> {
     succeed(cargo(root).args(["deny", "--locked", "--offline", "check", "bans", "licenses", "sources"]))
 }
 
-/// Returns a line that says why, if the wheel cannot be checked.
-fn check_wheel(root: &Path) -> Result<Option<String>> {
-    let reason = wheel::check_here(root).context("run it alone: cargo xtask wheel --debug --check")?;
-    let line = reason.map(|reason| format!("{SKIPPED}the Python module: {reason}"));
-    if let Some(line) = &line {
-        println!("{line}");
-    }
-    Ok(line)
+const WHEEL: &str = "run it alone: cargo xtask wheel --debug --check";
+
+/// Builds the wheel, or says why it cannot be tested.
+fn build_wheel(root: &Path) -> Result<Result<TestWheel, String>> {
+    let built = TestWheel::build(root).context(WHEEL)?;
+    Ok(built.map_err(|reason| format!("{SKIPPED}the Python module: {reason}")))
+}
+
+/// Runs all test programs, and beside them the tests of the wheel, which mostly wait. Returns the lines in
+/// which they say what they skipped.
+fn run_tests(
+    root: &Path,
+    programs: Vec<TestProgram>,
+    wheel: Result<TestWheel, String>,
+    servers: Option<&Path>,
+) -> Result<Vec<String>> {
+    let wheel = match wheel {
+        Ok(wheel) => wheel,
+        Err(skipped) => {
+            println!("{skipped}");
+            let others = timed("tests", || test_programs::run(programs, servers))?;
+            return Ok([vec![skipped], others].concat());
+        }
+    };
+    thread::scope(|scope| {
+        let module = scope.spawn(|| timed("the Python module", || wheel.check(root).context(WHEEL)));
+        let skipped = timed("tests", || test_programs::run(programs, servers));
+        module.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        skipped
+    })
 }
 
 fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {

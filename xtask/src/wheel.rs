@@ -44,17 +44,28 @@ pub(crate) fn run(root: &Path, arguments: &WheelArguments) -> Result<()> {
     Ok(())
 }
 
-/// Builds the wheel as fast as possible, and runs the module's tests with it. Returns the reason if they
-/// cannot be run.
-pub(crate) fn check_here(root: &Path) -> Result<Option<&'static str>> {
-    if !Venv::is_possible() {
-        return Ok(Some("there is no Python 3 with `venv`"));
+/// A wheel that was built as fast as possible, for this machine only, and the environment to test it in.
+pub(crate) struct TestWheel {
+    venv: Venv,
+    wheel: PathBuf,
+}
+
+impl TestWheel {
+    /// Builds it. Returns the reason if it cannot be tested.
+    pub(crate) fn build(root: &Path) -> Result<Result<Self, &'static str>> {
+        if !Venv::is_possible() {
+            return Ok(Err("there is no Python 3 with `venv`"));
+        }
+        let (Ok(venv), Ok(_)) = (prepare(root), build_tools(root)) else {
+            return Ok(Err("its tools cannot be installed from the Python package index"));
+        };
+        Ok(Ok(Self { venv, wheel: build(root, Kind::Debug)? }))
     }
-    let (Ok(venv), Ok(_)) = (prepare(root), build_tools(root)) else {
-        return Ok(Some("its tools cannot be installed from the Python package index"));
-    };
-    check(root, &venv, &build(root, Kind::Debug)?)?;
-    Ok(None)
+
+    /// Runs the module's tests with it.
+    pub(crate) fn check(&self, root: &Path) -> Result<()> {
+        check(root, &self.venv, &self.wheel)
+    }
 }
 
 /// The purpose of a wheel.

@@ -23,7 +23,7 @@ const BUILD: [&str; 5] =
 const LONG: [&str; 5] = ["e2e", "cli", "crash", "watched", "recipes"];
 
 /// A test program.
-struct TestProgram {
+pub(super) struct TestProgram {
     name: String,
     file: PathBuf,
     /// The package's folder, in which the program runs.
@@ -70,9 +70,8 @@ impl TestProgram {
     }
 }
 
-/// Builds and runs all of them. After a failure no further program starts.
-pub(super) fn run(root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
-    let mut programs = build(root)?;
+/// Runs all of them. After a failure no further program starts.
+pub(super) fn run(mut programs: Vec<TestProgram>, servers: Option<&Path>) -> Result<Vec<String>> {
     programs.sort_by_key(|program| {
         LONG.iter().position(|name| program.name.ends_with(name)).unwrap_or(LONG.len())
     });
@@ -89,7 +88,8 @@ pub(super) fn run(root: &Path, servers: Option<&Path>) -> Result<Vec<String>> {
     })
 }
 
-fn build(root: &Path) -> Result<Vec<TestProgram>> {
+/// Compiles all of them.
+pub(super) fn build(root: &Path) -> Result<Vec<TestProgram>> {
     let mut cargo = cargo(root)
         .args(BUILD)
         .stdout(Stdio::piped())
