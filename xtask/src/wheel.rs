@@ -86,7 +86,9 @@ fn build(root: &Path, kind: Kind) -> Result<PathBuf> {
     } else {
         (compile(root, kind)?, String::new())
     };
-    pack(root, &tools, &built, &platform)
+    // A debug wheel is large, and only used once.
+    let compression = if kind == Kind::Debug { "stored" } else { "deflated" };
+    pack(root, &tools, &built, &[&platform, compression])
 }
 
 /// The build tools, in their own environment.
@@ -114,16 +116,12 @@ fn compile(root: &Path, kind: Kind) -> Result<PathBuf> {
     Ok(workspace::target(root)?.join(if kind == Kind::Release { "release" } else { "debug" }))
 }
 
-/// Lays out the files of the wheel, and packs them with the package `wheel`.
-fn pack(root: &Path, tools: &Venv, built: &Path, platform: &str) -> Result<PathBuf> {
+/// Lays out the files of the wheel, and packs them with the package `wheel`; `how` is its platform and
+/// its compression.
+fn pack(root: &Path, tools: &Venv, built: &Path, how: &[&str]) -> Result<PathBuf> {
     let out = root.join("target/wheels");
     let mut python = tools.command("python");
-    python
-        .arg(root.join("xtask/src/wheel/pack.py"))
-        .arg(root.join(PACKAGE))
-        .arg(built)
-        .arg(&out)
-        .arg(platform);
+    python.arg(root.join("xtask/src/wheel/pack.py")).arg(root.join(PACKAGE)).arg(built).arg(&out).args(how);
     let output = python.stderr(Stdio::inherit()).output().with_context(|| format!("running {python:?}"))?;
     ensure!(output.status.success(), "{python:?} failed: {}", output.status);
     let printed = String::from_utf8(output.stdout)?;

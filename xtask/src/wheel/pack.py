@@ -1,20 +1,22 @@
-"""Puts the wheel together: pack.py PACKAGE BUILT OUT PLATFORM
+"""Puts the wheel together: pack.py PACKAGE BUILT OUT PLATFORM COMPRESSION
 
 PACKAGE is the folder of the Python package, BUILT where cargo has left the module and the command, OUT where the wheel
-goes. PLATFORM is its platform without the processor (manylinux_2_17), or empty for that of this machine. Prints the
-wheel's path as the last line.
+goes. PLATFORM is its platform without the processor (manylinux_2_17), or empty for that of this machine. COMPRESSION is
+`deflated` or `stored`. Prints the wheel's path as the last line.
 """
 
 import shutil
-import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
+
+from wheel.wheelfile import WheelFile
 
 VERSION = "{version}"
 
 
-def main(package: Path, built: Path, out: Path, platform: str) -> None:
+def main(package: Path, built: Path, out: Path, platform: str, compression: str) -> None:
     workspace = package.parents[1]
     version = find(workspace / "Cargo.toml", 'version = "').rstrip('"')
     staged = out / "staged"
@@ -40,12 +42,13 @@ def main(package: Path, built: Path, out: Path, platform: str) -> None:
     )
 
     wheel = out / f"mlc_weights-{version}-{tag}.whl"
-    command = [sys.executable, "-m", "wheel", "pack", "--dest-dir", str(out), str(root)]
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    with WheelFile(wheel, "w", COMPRESSIONS[compression]) as file:
+        file.write_files(root)
     shutil.rmtree(staged)
     print(wheel)
 
 
+COMPRESSIONS = {"deflated": zipfile.ZIP_DEFLATED, "stored": zipfile.ZIP_STORED}
 MODULE = Path("mlc_weights") / ("_native.pyd" if sys.platform == "win32" else "_native.abi3.so")
 
 
@@ -67,4 +70,4 @@ def find(path: Path, prefix: str) -> str:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]), sys.argv[4])
+    main(*map(Path, sys.argv[1:4]), *sys.argv[4:])
