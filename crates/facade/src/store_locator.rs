@@ -79,6 +79,9 @@ impl StoreLocator {
                 self.stores.note_wrong(file);
             }
             if next.place != turn.place {
+                if reason == LocateReason::Mismatched {
+                    self.stores.warn_of_wrong_file(file);
+                }
                 self.stores.answered(file, StoreAnswer::Miss);
             }
             *turn = next;
@@ -116,7 +119,7 @@ impl StoreLocator {
         let BlobPlace::Url { url, headers, expires_at, .. } = store.locate(blob).await? else {
             return Ok(None);
         };
-        self.stores.asks(file, store.shown_blob(blob));
+        self.stores.asks(turn.place, file, store.shown_blob(blob));
         tracing::debug!(bypasses_caches = turn.is_again, "requesting a file from a store");
         let mut location = Location::new(url);
         (location.headers, location.expires_at, location.place) = (headers, expires_at, turn.place + 1);

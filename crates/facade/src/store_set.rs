@@ -29,8 +29,8 @@ pub(crate) struct StoreSet {
     failure: Mutex<Option<Error>>,
     /// The commit that the name stands for, and when that was seen.
     named: Mutex<Option<(CommitId, SystemTime)>>,
-    /// Files currently requested from a store, with the address.
-    asked: Mutex<HashMap<RepoPath, SafeUrl>>,
+    /// Files currently requested from a store: its index, and the file's address there.
+    asked: Mutex<HashMap<RepoPath, (usize, SafeUrl)>>,
     /// Files that a store has with wrong content.
     wrong: Mutex<HashSet<RepoPath>>,
     watcher: Arc<dyn Observer>,
@@ -39,6 +39,8 @@ pub(crate) struct StoreSet {
 struct Member {
     store: Store,
     failures: AtomicU32,
+    /// A file with wrong content was reported.
+    is_known_as_damaged: AtomicBool,
 }
 
 impl StoreSet {
@@ -49,7 +51,7 @@ impl StoreSet {
     ) -> Result<Self, Error> {
         let open = |url: &weight_store::StoreUrl| {
             let store = Store::open(url.clone(), &config.settings, client)?;
-            Ok(Member { store, failures: AtomicU32::new(0) })
+            Ok(Member { store, failures: AtomicU32::new(0), is_known_as_damaged: AtomicBool::new(false) })
         };
         let members = config.urls.iter().map(open).collect::<Result<_, Error>>()?;
         Ok(Self {
@@ -149,14 +151,14 @@ impl StoreSet {
     }
 
     /// Records that a store is asked for a file, at this address.
-    pub(crate) fn asks(&self, file: &RepoPath, url: SafeUrl) {
-        self.asked.lock().insert(file.clone(), url);
+    pub(crate) fn asks(&self, number: usize, file: &RepoPath, url: SafeUrl) {
+        self.asked.lock().insert(file.clone(), (number, url));
     }
 
     /// Reports the answer for a file that a store was last asked for, if any.
     pub(crate) fn answered(&self, file: &RepoPath, answer: StoreAnswer) {
         let asked = self.asked.lock().remove(file);
-        if let Some(url) = asked {
+        if let Some((_, url)) = asked {
             self.told(&url.to_string(), answer);
         }
     }
@@ -164,6 +166,19 @@ impl StoreSet {
     /// Records that a store has wrong content for a file.
     pub(crate) fn note_wrong(&self, file: &RepoPath) {
         self.wrong.lock().insert(file.clone());
+    }
+
+    /// Warns that the store that was asked for a file has wrong content for it; for each store once. If
+    /// only stores may be asked, this is an error in the end.
+    pub(crate) fn warn_of_wrong_file(&self, file: &RepoPath) {
+        let number = self.asked.lock().get(file).map(|(number, _)| *number);
+        let Some(member) = number.and_then(|number| self.members.get(number)) else { return };
+        if !self.is_only() && !member.is_known_as_damaged.swap(true, Ordering::Relaxed) {
+            let store = member.store.url().to_string();
+            let reason = format!("{file} is not the file that the commit has");
+            tracing::warn!(store, reason, "a store has damaged content");
+            self.warn(Warning::WrongInStore { store: &store, reason: &reason });
+        }
     }
 
     /// Whether a store has wrong content for a file.

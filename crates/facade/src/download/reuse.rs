@@ -191,12 +191,12 @@ impl Work {
         mut missing: Vec<RemoteFile>,
         there: &mut Vec<There>,
     ) -> Result<Vec<RemoteFile>, Error> {
-        for (_, store) in self.stores.in_use().filter(|(_, store)| store.url().folder().is_some()) {
+        for (number, store) in self.stores.in_use().filter(|(_, store)| store.url().folder().is_some()) {
             let mut candidates = Vec::new();
             for file in missing {
                 let place = match sha256(&file).map(BlobId::from_bytes) {
                     Some(blob) => {
-                        self.stores.asks(&file.path, store.shown_blob(&blob));
+                        self.stores.asks(number, &file.path, store.shown_blob(&blob));
                         Some(store.locate(&blob).await?)
                     }
                     None => None,
@@ -233,6 +233,7 @@ impl Work {
         for RemoteFile { path, .. } in &unfit {
             if stored.remove(path).is_some() {
                 self.stores.note_wrong(path);
+                self.stores.warn_of_wrong_file(path);
                 self.stores.answered(path, StoreAnswer::Miss);
             }
         }
@@ -270,6 +271,7 @@ fn stored(
             (_, size) => {
                 if size.is_some() {
                     stores.note_wrong(&file.path);
+                    stores.warn_of_wrong_file(&file.path);
                 }
                 rest.push(file);
             }
