@@ -74,14 +74,20 @@ impl Scene {
     /// Ctrl-C, typed at a terminal: to the program Wine makes it a console.
     fn interrupted(&self, hub: &LocalHub, model: &PublishedModel) -> Result<()> {
         hub.fault(FaultTarget::data("params_shard_5.bin"), Fault::Stall { after: 1000 }, Times::Once);
-        let stalled = hub.log().filter(|request| request.fault.is_some());
+        let faults = || hub.log().filter(|request| request.fault.is_some());
+        let before = faults().count();
         let mut terminal = Command::new("script");
-        terminal.args(["--quiet", "--return", "--command", r#"exec "$WINE" "$PROGRAM" download "$MODEL""#]);
+        terminal.args([
+            "--quiet",
+            "--return",
+            "--command",
+            r#"exec "$WINE" "$PROGRAM" download --force "$MODEL""#,
+        ]);
         terminal.arg("/dev/null").env("WINE", WINE).env("PROGRAM", &self.program).env("MODEL", &model.url);
         terminal.env("MLC_LLM_HOME", on_windows(&self.home())).env("HF_ENDPOINT", hub.endpoint());
         in_wine(&mut terminal, &self.prefix).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = terminal.spawn().context("starting `script`")?;
-        let has_stalled = stalled.wait_until(PATIENCE, |log| !log.is_empty());
+        let has_stalled = hub.log().wait_until(PATIENCE, |_| faults().count() > before);
         let mut keyboard = child.stdin.take().context("no keyboard")?;
         keyboard.write_all(b"\x03")?;
         let status = child.wait()?;

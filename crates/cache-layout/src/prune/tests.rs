@@ -79,6 +79,29 @@ fn leftovers_are_removed_by_age() {
     check(3 * HOUR, false);
 }
 
+/// Each model's failure is its own, and what was removed before it counts.
+#[test]
+fn what_cannot_be_removed_is_reported() {
+    let folder = testing::folder();
+    let (layout, slot) = testing::cache(&folder);
+    let other = layout.slot(&"zzz/other".parse().unwrap());
+    for slot in [&slot, &other] {
+        let pool = Staging::of(slot).pool(Purpose::Fresh);
+        testing::write(&pool.join(content(1).as_str()), &"x".repeat(10_000));
+    }
+    // A folder where a file should be.
+    let odd = Staging::of(&slot).pool(Purpose::Redo).join(content(2).as_str());
+    testing::write(&odd.join("file"), &"y".repeat(20_000));
+    let report = layout.prune(NOW, PruneMode::Remove);
+    let [failed, pruned] = report.slots.as_slice() else { panic!("{report:?}") };
+    assert_eq!((&failed.slot, failed.failure.is_some()), (&slot, true), "{report:?}");
+    assert!((10_000..20_000).contains(&failed.removed_bytes), "{report:?}");
+    assert!((20_000..40_000).contains(&failed.kept_bytes), "{report:?}");
+    assert!(odd.join("file").exists());
+    assert!(pruned.failure.is_none() && pruned.removed_bytes >= 10_000, "{report:?}");
+    assert!(!Staging::of(&other).folder().exists());
+}
+
 #[test]
 fn nothing_of_a_running_download_is_removed() {
     let folder = testing::folder();

@@ -96,6 +96,26 @@ fn nothing_is_synced_for_a_cache_that_may_be_lost() {
     assert!(report.0.iter().any(Call::is_rename));
 }
 
+/// Otherwise a power failure could bring back the name of a model that has only half of its files.
+#[test]
+fn a_removed_name_is_synced_before_the_files_are_removed() {
+    if !traced::is_possible() {
+        return;
+    }
+    let (world, model) = World::with_tiny();
+    world.download(&model);
+    let (entry, log) = (world.entry(&model), world.beside("calls"));
+    let ran = traced::traced(&world.cli(&["remove", "--yes", &model.url]), &log).run();
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let report = Report(traced::calls(&log));
+    let moved = report.0.iter().find(|call| call.is_rename() && call.paths[0] == entry).unwrap();
+    let shard = model.lfs_files().next().unwrap().path.as_str();
+    let removed = |call: &&Call| call.is_removal() && call.paths[0].ends_with(shard);
+    let removed = report.0.iter().find(removed).unwrap();
+    // The user's folder is removed, too.
+    report.check_synced(&world.home().join("model_weights/hf"), Some(moved), Some(removed));
+}
+
 /// Fewer calls than a thread needs to write many MiB, and more than the metadata takes, which is written
 /// with the same call.
 const TIMES: u32 = 10;

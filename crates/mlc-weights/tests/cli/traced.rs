@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 
 use crate::world::Cli;
 
-/// The calls that make data durable, and those that rename files.
-const CALLS: &str = "trace=fsync,fdatasync,sync_file_range,syncfs,sync,rename,renameat,renameat2";
+/// The calls that make data durable, and those that rename and remove files.
+const CALLS: &str =
+    "trace=fsync,fdatasync,sync_file_range,syncfs,sync,rename,renameat,renameat2,unlink,unlinkat";
 
 /// Whether `strace` works here: it is installed, and tracing other processes is allowed.
 #[expect(clippy::print_stderr, reason = "says what is not checked, and why")]
@@ -48,7 +49,7 @@ fn under(cli: &Cli, options: &[OsString], report: &Path) -> Cli {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) name: String,
-    /// The synced file, or the old and new name of a rename.
+    /// The file that was synced or removed, or the old and new name of a rename.
     pub(crate) paths: Vec<PathBuf>,
     /// The lines of the report at which the call begins and ends. With several threads, lines of other
     /// calls are in between.
@@ -63,6 +64,10 @@ impl Call {
 
     pub(crate) fn is_rename(&self) -> bool {
         self.name.starts_with("rename")
+    }
+
+    pub(crate) fn is_removal(&self) -> bool {
+        self.name.starts_with("unlink")
     }
 
     /// Whether it ended before the other began.
