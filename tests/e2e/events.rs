@@ -108,12 +108,12 @@ async fn a_waiting_download_resumes_and_then_starts_a_file_over() {
     let downloader = world.builder().idle_timeout(PATIENCE).build().unwrap();
     let (first, asked) = (downloader.clone(), request(&published));
     let first = tokio::spawn(async move { first.download(asked).await });
-    let journal = format!("{}.journal", published.file(LARGE).unwrap().sha256);
+    let journal = format!("sha256-{}.journal", published.file(LARGE).unwrap().sha256);
     let others = published.lfs_files().filter(|file| file.path != LARGE).map(|file| file.sha256.as_str());
     let others: Vec<_> = others.map(|digest| format!("pool/sha256-{digest}")).collect();
     until(|| {
         let files = files_below(&world.home());
-        let is_there = |end: &String| files.iter().any(|path| path.to_str().unwrap().ends_with(end));
+        let is_there = |end: &String| files.iter().any(|path| path.ends_with(end));
         is_there(&journal) && others.iter().all(is_there)
     })
     .await;

@@ -298,7 +298,7 @@ async fn in_the_mode_only_all_stores_are_asked() {
         rotten.put(&path, "rotten");
     }
     for first in [format!("http://{free}/models"), format!("{}/models", rotten.url())] {
-        let home = |name: &str| filled.world.beside(&format!("{name} {}", first.replace('/', "_")));
+        let home = |name: &str| filled.world.beside(&format!("{name} {}", first.replace(['/', ':'], "_")));
         let builder = |stores: &[&String], name: &str| {
             let stores = stores.iter().map(|url| url.parse().unwrap());
             filled.world.builder().home(home(name)).stores(stores).store_mode(StoreMode::Only)

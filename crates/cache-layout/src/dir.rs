@@ -11,14 +11,13 @@ mod checked;
 mod found;
 #[cfg(unix)]
 mod handle;
-mod patience;
 
 #[cfg(not(unix))]
 pub(crate) use checked::{Dir, is_link_refusal, look_at_file, open_plain};
 pub(crate) use found::{Access, Found, FoundKind, How};
 #[cfg(unix)]
 pub(crate) use handle::{Dir, is_link_refusal, look_at_file, open_plain};
-use patience::patiently;
+use url_parse::patiently;
 
 /// Deeper folders are not deleted: this program creates none, and each level takes a handle.
 const MAX_DEPTH: usize = 128;

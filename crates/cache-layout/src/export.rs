@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use url_parse::RepoPath;
+use url_parse::{RepoPath, patiently};
 
 use crate::config::Durability;
 use crate::dir::open_plain;
@@ -147,7 +147,7 @@ impl Export {
         // On some systems an empty folder would be in the way. A folder with content is not removed.
         #[cfg(not(unix))]
         let _ = fs::remove_dir(&self.to);
-        match fs::rename(&self.tree, &self.to) {
+        match patiently(|| fs::rename(&self.tree, &self.to)) {
             Ok(()) => self.is_in_place = true,
             Err(error) => {
                 require_free(&self.to)?;
@@ -267,7 +267,7 @@ mod tests {
     fn a_tree_appears_whole_or_not_at_all() {
         let folder = testing::folder();
         testing::write(&folder.path().join("source"), "bytes");
-        let (source, to) = (folder.path().join("source"), folder.path().join("sub/wanted"));
+        let (source, to) = (folder.path().join("source"), folder.path().join("sub").join("wanted"));
         let file: RepoPath = "deeper/file".parse().unwrap();
 
         let export = Export::begin(&to, Durability::Fast).unwrap();
@@ -279,7 +279,10 @@ mod tests {
         export.copy(&source, &file, &mut |_| false).unwrap_err();
         // The hidden name means nothing to a user.
         let error = export.copy(&source, &file, &mut |_| true).unwrap_err();
-        assert!(error.to_string().ends_with(&to.join("deeper/file").display().to_string()), "{error}");
+        assert!(
+            error.to_string().ends_with(&to.join("deeper").join("file").display().to_string()),
+            "{error}"
+        );
         drop(export);
         let export = Export::begin(&to, Durability::Synced).unwrap();
         export.copy(&source, &file, &mut |_| true).unwrap();

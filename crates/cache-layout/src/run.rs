@@ -120,7 +120,8 @@ impl Run {
 
     /// A folder like [`scratch`](Self::scratch), for a library that resolves paths and then trusts
     /// them. It is in `chosen`, which must exist; otherwise in the run's folder, if only root and the
-    /// current user can rename the folders above it; otherwise in the system's temporary folder. It is
+    /// current user can rename the folders above it; otherwise in the system's temporary folder. On
+    /// Windows it is always in that, since libgit2 refuses paths that are as long as a run's. It is
     /// removed with the run, or by the process that cleans up after a killed one.
     ///
     /// # Errors

@@ -164,7 +164,8 @@ impl DownloaderBuilder {
         self
     }
 
-    /// Where the scratch git repository of a download goes. Default: the cache's private folder.
+    /// Where the scratch git repository of a download goes. Default: the cache's private folder; on
+    /// Windows, the user's temporary folder.
     pub fn temp_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.temp_dir = Some(folder.into());
         self

@@ -21,7 +21,7 @@
 //! # Ok::<(), url_parse::Error>(())
 //! ```
 //!
-//! Nothing here does I/O. It is safe to build a path or a URL from a value of these types: [`ModelId`]
+//! Nothing here does I/O ([`patiently`] repeats that of its caller). It is safe to build a path or a URL from a value of these types: [`ModelId`]
 //! and [`RepoPath`] contain no `..`, no separator inside a name, and nothing that another platform
 //! would read differently; [`Endpoint`] contains no credentials. Input from a user, a manifest or a
 //! repository is converted to one of these types first, and only they build paths and URLs.
@@ -55,6 +55,7 @@ mod model_id;
 mod model_ref;
 mod model_url;
 mod origin;
+mod patience;
 mod platform;
 mod printable;
 mod repo_path;
@@ -73,6 +74,7 @@ pub use model_id::ModelId;
 pub use model_ref::ModelRef;
 pub use model_url::ModelUrl;
 pub use origin::Origin;
+pub use patience::patiently;
 pub use platform::Platform;
 pub use printable::{is_unprintable, printable, shown};
 pub use repo_path::RepoPath;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use url_parse::DiskError;
+use url_parse::{DiskError, patiently};
 
 use crate::Error;
 use crate::address::StoreUrl;
@@ -111,7 +111,8 @@ impl Folder {
         let mut file = create(&draft).map_err(|source| DiskError::new("create", &draft, source))?;
         let written = fill(&mut file, &draft).and_then(|()| {
             file.sync_all().map_err(|source| DiskError::new("sync to disk", &draft, source))?;
-            fs::rename(&draft, &path).map_err(|source| DiskError::new("create", &path, source))?;
+            patiently(|| fs::rename(&draft, &path))
+                .map_err(|source| DiskError::new("create", &path, source))?;
             Ok(sync_folder_of(&path).map_err(|source| DiskError::new("sync to disk", &path, source))?)
         });
         if written.is_err() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::found::{Access, Found, FoundKind, How, not_plain};
-use super::patience::patiently;
+use url_parse::patiently;
 
 /// A folder.
 #[derive(Debug)]

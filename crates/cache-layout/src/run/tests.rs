@@ -279,3 +279,21 @@ fn check_is_copied(heir: &Run, content: &ContentName) {
     let left = fs::read_dir(part.parent().unwrap()).unwrap();
     assert!(left.into_iter().all(|left| left.unwrap().path() == part));
 }
+
+/// libgit2 refuses long paths there, and those in the form in which Windows resolves them.
+#[cfg(windows)]
+#[test]
+fn scratch_space_for_libraries_has_a_short_path() {
+    use crate::{CacheConfig, CacheLayout};
+
+    let folder = testing::folder();
+    let home = folder.path().join("long".repeat(30)).join("home");
+    let layout = CacheLayout::new(CacheConfig::new(home)).unwrap();
+    let slot = layout.slot(&"user/repo".parse().unwrap());
+    let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
+    let scratch = run.scratch_by_path(None).unwrap();
+    assert!(scratch.is_dir() && scratch.as_os_str().len() < 150, "{}", scratch.display());
+    assert!(scratch.components().all(|part| !part.as_os_str().to_string_lossy().starts_with(r"\\?\")));
+    drop(run);
+    assert!(!scratch.exists());
+}

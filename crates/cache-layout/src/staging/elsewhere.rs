@@ -15,7 +15,17 @@ use crate::place::{Place, SMALL, read_at_most};
 const SCRATCH: &str = ".mlc-weights-scratch-";
 
 /// Temporary folders in which nobody can remove another user's files. The first one is on disk.
-const SYSTEM: &[&str] = if cfg!(unix) { &["/var/tmp", "/tmp"] } else { &[] };
+#[cfg(unix)]
+fn of_system() -> [PathBuf; 2] {
+    ["/var/tmp", "/tmp"].map(PathBuf::from)
+}
+
+/// The user's own temporary folder.
+#[cfg(not(unix))]
+#[expect(clippy::disallowed_methods, reason = "Windows has none with a fixed name")]
+fn of_system() -> [PathBuf; 1] {
+    [std::env::temp_dir()]
+}
 
 /// Where a run has scratch space, so that it can be found after the run was killed.
 #[derive(Serialize, Deserialize)]
@@ -25,7 +35,9 @@ struct Record {
 
 /// Creates the run's scratch folder in `parent`, accessible only to the current user.
 pub(super) fn create(run: &RunNames, parent: &Path) -> Result<Place, Error> {
-    let parent = fs::canonicalize(parent).attempt(Action::LookAt, parent)?;
+    // Libraries may not know the form in which Windows resolves a path.
+    let resolved = if cfg!(windows) { std::path::absolute(parent) } else { fs::canonicalize(parent) };
+    let parent = resolved.attempt(Action::LookAt, parent)?;
     let folder = Place::anchored(parent).join(name_for(run));
     let record = Record { folder: folder.path().to_path_buf() };
     // Recorded before the folder exists, so that it is never lost.
@@ -36,8 +48,8 @@ pub(super) fn create(run: &RunNames, parent: &Path) -> Result<Place, Error> {
 
 /// Creates it in a temporary folder of the system, if there is one that is safe to use by path.
 pub(super) fn create_in_system(run: &RunNames) -> Option<Place> {
-    let safe = SYSTEM.iter().map(Path::new).filter(|folder| Dir::is_guarded(&folder.join("any")));
-    safe.map(|folder| create(run, folder)).find_map(Result::ok)
+    let safe = of_system().into_iter().filter(|folder| Dir::is_guarded(&folder.join("any")));
+    safe.map(|folder| create(run, &folder)).find_map(Result::ok)
 }
 
 /// Removes everything that the run has outside its folder.

@@ -27,7 +27,8 @@ pub const MLC_WEIGHTS_STORE_MODE: &str = "MLC_WEIGHTS_STORE_MODE";
 /// Truthy: models from the hub are put into the first store; see
 /// [`DownloaderBuilder::fill_store`](crate::DownloaderBuilder::fill_store).
 pub const MLC_WEIGHTS_STORE_FILL: &str = "MLC_WEIGHTS_STORE_FILL";
-/// Where the scratch git repository of a download goes; default: the cache's private folder.
+/// Where the scratch git repository of a download goes; default: the cache's private
+/// folder, on Windows the user's temporary folder.
 pub const MLC_TEMP_DIR: &str = "MLC_TEMP_DIR";
 /// The hub; default `https://huggingface.co`.
 pub const HF_ENDPOINT: &str = "HF_ENDPOINT";

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use url_parse::patiently;
 
 use super::spans::Spans;
 use crate::{Expected, Md5Digest, Sha256Digest};
@@ -202,7 +203,7 @@ pub(super) fn create_new(options: &mut OpenOptions, path: &Path) -> io::Result<F
 
 /// Removes a file, if it exists.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match patiently(|| fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use url_parse::patiently;
 
 use super::journal::{self, Content, Journal};
 use super::request::FileRequest;
@@ -262,12 +263,13 @@ fn remove(part: &Path) -> io::Result<()> {
 }
 
 fn place(part: &Path, destination: &Path) -> io::Result<()> {
-    match fs::rename(part, destination) {
+    let rename = || patiently(|| fs::rename(part, destination));
+    match rename() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(folder) = destination.parent() {
                 fs::create_dir_all(folder)?;
             }
-            fs::rename(part, destination)
+            rename()
         }
         result => result,
     }

@@ -30,8 +30,14 @@ impl std::fmt::Display for Held {
     }
 }
 
-/// Performs an operation. On Windows it is repeated while another program may be interfering.
-pub(super) fn patiently<T>(step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Renames, removes or lists files. On Windows such a step is repeated for up to 5 s while another program
+/// may have one of the files open, such as a virus scanner. Blocks.
+///
+/// # Errors
+///
+/// Those of the last attempt. If the step was refused for all of the time, the error says so, and the
+/// system's own is its source.
+pub fn patiently<T>(step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     if cfg!(windows) { repeat(step, pause) } else { once(step) }
 }
 
