@@ -173,6 +173,8 @@ fn the_age_is_the_time_since_the_newest_file_was_written() {
         (None, HOUR, true),
         (Some(now - HOUR), HOUR, true),
         (Some(now + minute), HOUR, false),
+        (Some(now + ABANDONED_AFTER), HOUR, false),
+        (Some(now + ABANDONED_AFTER + minute), HOUR, true),
         (Some(now + minute), NOW, true),
     ] {
         assert_eq!(is_old(written, older_than, now), expected, "{written:?}");

@@ -27,6 +27,10 @@ pub(crate) fn restore(run: &RunNames) -> bool {
             .rename_new(&displaced, entry)
             .map_err(|error| Error::moving(displaced.path(), entry.path(), error))
     });
+    // Another run has published meanwhile.
+    if entry.is_there() {
+        return true;
+    }
     if let Err(error) = &brought_back {
         let (displaced, entry) = (url_parse::shown(displaced.path()), url_parse::shown(entry.path()));
         tracing::warn!(%displaced, %entry, %error, "cannot move the previous model back");
