@@ -72,10 +72,15 @@ impl<'a> Processes<'a> {
 
     /// Waits until every process has succeeded with the directory of its model.
     fn all_succeed(self, models: &[&PublishedModel]) {
-        for (number, (folder, mut process)) in self.running.into_iter().enumerate() {
+        let mut folders = Vec::new();
+        for (folder, mut process) in self.running {
             let status = process.wait().unwrap();
             let stderr = fs::read_to_string(folder.join("stderr")).unwrap();
             assert!(status.success(), "{stderr}");
+            folders.push(folder);
+        }
+        // Where folders cannot be exchanged, an entry is missing for a moment while it is replaced.
+        for (number, folder) in folders.iter().enumerate() {
             let path = fs::read_to_string(folder.join("path")).unwrap();
             let expected = self.world.entry(models[number % models.len()]);
             assert_eq!(fs::canonicalize(path).unwrap(), fs::canonicalize(expected).unwrap());
