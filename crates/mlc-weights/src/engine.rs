@@ -2,6 +2,7 @@
 //! program to end: a signal on Unix, Ctrl-Break and a closed window on Windows.
 
 use std::num::NonZeroUsize;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,11 +93,14 @@ struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts listening, on a thread of its own: the second interruption must be noticed even while the
+    /// Listens from now on, on a thread of its own: the second interruption must be noticed even while the
     /// download's runtime shuts down.
     fn listen() -> Self {
         let (sender, heard) = watch::channel(false);
-        thread::spawn(move || listen(&sender));
+        let (starting, listens) = mpsc::channel::<()>();
+        thread::spawn(move || listen(&sender, starting));
+        // Nothing is sent: it ends when the other end is dropped.
+        let _ = listens.recv();
         Self { heard }
     }
 
@@ -115,10 +119,12 @@ impl Interrupts {
     }
 }
 
-fn listen(sender: &watch::Sender<bool>) {
+/// Drops `starting` as soon as a signal no longer ends the process.
+fn listen(sender: &watch::Sender<bool>, starting: mpsc::Sender<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
     runtime.block_on(async {
         let Ok(mut signals) = Signals::new() else { return };
+        drop(starting);
         exit::interrupted_by(signals.next().await);
         sender.send_replace(true);
         signals.next().await;
