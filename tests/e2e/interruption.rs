@@ -62,7 +62,7 @@ async fn killed_with_a_pool() -> (World, PublishedModel, PathBuf) {
     let finished = published.lfs_files().count() - 1;
     let pool = || {
         let files = world.private_files().into_iter();
-        files.filter(|path| path.to_str().unwrap().contains("/pool/sha256-")).collect::<Vec<_>>()
+        files.filter(|path| path.parent().unwrap().ends_with("pool")).collect::<Vec<_>>()
     };
     while pool().len() < finished {
         tokio::task::yield_now().await;
