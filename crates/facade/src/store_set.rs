@@ -135,9 +135,13 @@ impl StoreSet {
 
     /// Warns that the store has wrong content.
     pub(crate) fn warn_of_wrong_content(&self, store: &Store, why: &(dyn StdError + 'static)) {
-        let (store, reason) = (store.url().to_string(), failure(why));
+        self.warn_of_damage(store, &failure(why));
+    }
+
+    fn warn_of_damage(&self, store: &Store, reason: &str) {
+        let store = store.url().to_string();
         tracing::warn!(store, reason, "a store has damaged content");
-        self.warn(Warning::WrongInStore { store: &store, reason: &reason });
+        self.warn(Warning::WrongInStore { store: &store, reason });
     }
 
     fn warn(&self, warning: Warning<'_>) {
@@ -174,10 +178,7 @@ impl StoreSet {
         let number = self.asked.lock().get(file).map(|(number, _)| *number);
         let Some(member) = number.and_then(|number| self.members.get(number)) else { return };
         if !self.is_only() && !member.is_known_as_damaged.swap(true, Ordering::Relaxed) {
-            let store = member.store.url().to_string();
-            let reason = format!("{file} is not the file that the commit has");
-            tracing::warn!(store, reason, "a store has damaged content");
-            self.warn(Warning::WrongInStore { store: &store, reason: &reason });
+            self.warn_of_damage(&member.store, &format!("{file} is not the file that the commit has"));
         }
     }
 

@@ -21,10 +21,11 @@
 //! # Ok::<(), url_parse::Error>(())
 //! ```
 //!
-//! Nothing here does I/O ([`patiently`] repeats that of its caller). It is safe to build a path or a URL from a value of these types: [`ModelId`]
-//! and [`RepoPath`] contain no `..`, no separator inside a name, and nothing that another platform
-//! would read differently; [`Endpoint`] contains no credentials. Input from a user, a manifest or a
-//! repository is converted to one of these types first, and only they build paths and URLs.
+//! Nothing here does I/O; [`patiently`] only repeats that of its caller. It is safe to build a path or a
+//! URL from a value of these types: [`ModelId`] and [`RepoPath`] contain no `..`, no separator inside a
+//! name, and nothing that another platform would read differently; [`Endpoint`] contains no credentials.
+//! Input from a user, a manifest or a repository is converted to one of these types first, and only they
+//! build paths and URLs.
 //!
 //! | Type | Written as |
 //! |---|---|
