@@ -24,6 +24,20 @@ fn left(folder: &tempfile::TempDir) -> Vec<String> {
     found.map(|(name, _)| name).filter(|name| !name.contains("/locks/")).collect()
 }
 
+/// Removes a model that nobody uses. Retries, since a program that another test is just starting briefly
+/// inherits this process's locks.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "looks again after a moment")]
+fn remove(layout: &CacheLayout, slot: &Slot) -> Removed {
+    for _ in 0..100 {
+        match layout.remove(slot) {
+            Err(Error::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            outcome => return outcome.unwrap(),
+        }
+    }
+    panic!("it is in use")
+}
+
 #[test]
 fn a_model_is_removed_with_all_its_private_files() {
     let folder = testing::folder();
@@ -31,12 +45,12 @@ fn a_model_is_removed_with_all_its_private_files() {
     let run = layout.begin_run(&slot, Purpose::Redo).unwrap();
     testing::write(&run.part(&ContentName::sha256([1; 32])), &"p".repeat(20_000));
     drop(run);
-    let removed = layout.remove(&slot).unwrap();
+    let removed = remove(&layout, &slot);
     assert_eq!(removed.entry, RemovedEntry::Directory);
     assert!(removed.bytes >= 30_000 && removed.leftover.is_none(), "{removed:?}");
     assert_eq!(left(&folder), [""; 0]);
     assert!(!slot.entry().parent().unwrap().exists() && !Staging::of(&slot).folder().exists());
-    assert!(layout.remove(&slot).unwrap().is_nothing());
+    assert!(remove(&layout, &slot).is_nothing());
 }
 
 #[test]
@@ -46,11 +60,11 @@ fn unfinished_downloads_and_receipts_without_a_model_are_removed() {
     let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
     testing::write(&run.part(&ContentName::sha256([1; 32])), "half");
     drop(run);
-    let removed = layout.remove(&slot).unwrap();
+    let removed = remove(&layout, &slot);
     assert!(removed.entry == RemovedEntry::Nothing && !removed.is_nothing(), "{removed:?}");
     assert_eq!(left(&folder), [""; 0]);
     testing::write(&slot.receipt_file(), "{}");
-    _ = layout.remove(&slot).unwrap();
+    _ = remove(&layout, &slot);
     assert_eq!(left(&folder), [""; 0]);
 }
 
@@ -64,7 +78,7 @@ fn a_model_that_was_moved_aside_is_removed() {
     testing::fill(&run.names().neighbours()[0], "new");
     run.leave();
     drop(alive);
-    assert_eq!(layout.remove(&slot).unwrap().entry, RemovedEntry::Directory);
+    assert_eq!(remove(&layout, &slot).entry, RemovedEntry::Directory);
     assert_eq!(left(&folder), [""; 0]);
 }
 
@@ -74,7 +88,7 @@ fn files_that_cannot_be_deleted_are_reported() {
     let (layout, slot) = testing::cache(&folder);
     testing::fill(slot.entry(), "w");
     fs::create_dir_all(slot.receipt_file()).unwrap();
-    let removed = layout.remove(&slot).unwrap();
+    let removed = remove(&layout, &slot);
     assert!(removed.entry == RemovedEntry::Directory && removed.leftover.is_some(), "{removed:?}");
     assert_eq!(left(&folder), [""; 0]);
 }
@@ -83,7 +97,7 @@ fn files_that_cannot_be_deleted_are_reported() {
 fn removing_an_absent_model_creates_nothing() {
     let folder = testing::folder();
     let (layout, slot) = testing::cache(&folder);
-    assert!(layout.remove(&slot).unwrap().is_nothing());
+    assert!(remove(&layout, &slot).is_nothing());
     assert!(testing::listing(folder.path()).is_empty());
 }
 
@@ -101,7 +115,7 @@ fn other_models_and_read_only_tiers_stay() {
     let mut config = CacheConfig::new(layout.home());
     config.read_only = vec![folder.path().join("shared")];
     let layout = CacheLayout::new(config).unwrap();
-    _ = layout.remove(&layout.slot(slot.model())).unwrap();
+    _ = remove(&layout, &layout.slot(slot.model()));
     assert!(Staging::of(&other).folder().exists());
     assert!(
         !slot.entry().exists() && other.entry().join("weights").exists() && shared.join("weights").exists()
@@ -120,7 +134,7 @@ fn models_of_one_user_may_be_added_and_removed_at_the_same_time() {
             let run = layout.begin_run(&slot, Purpose::Fresh).unwrap();
             testing::fill(run.tree(), "w");
             run.publish(&testing::inspect).unwrap();
-            assert_eq!(layout.remove(&slot).unwrap().entry, RemovedEntry::Directory);
+            assert_eq!(remove(&layout, &slot).entry, RemovedEntry::Directory);
         }
     };
     std::thread::scope(|scope| {
@@ -146,7 +160,7 @@ fn a_model_that_is_being_downloaded_stays() {
     assert!(matches!(error, Error::InUse { holder: None, .. }), "{error}");
     assert!(slot.entry().join("weights").exists());
     drop(run);
-    _ = layout.remove(&slot).unwrap();
+    _ = remove(&layout, &slot);
     assert_eq!(left(&folder), [""; 0]);
 }
 
@@ -170,7 +184,7 @@ fn a_link_is_removed_but_not_its_target() {
     for target in [own.as_path(), Path::new("nowhere")] {
         fs::create_dir_all(slot.entry().parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, slot.entry()).unwrap();
-        let removed = layout.remove(&slot).unwrap();
+        let removed = remove(&layout, &slot);
         assert_eq!(removed.entry, RemovedEntry::Link { target: target.to_path_buf() });
         assert!(!removed.is_nothing());
         assert!(fs::symlink_metadata(slot.entry()).is_err());
@@ -194,7 +208,7 @@ fn a_removal_that_is_not_allowed_changes_nothing() {
 #[test]
 fn an_interrupted_removal_is_completed_by_the_next_call() {
     let next: [fn(&CacheLayout, &Slot); 3] = [
-        |layout, slot| drop(layout.remove(slot).unwrap()),
+        |layout, slot| drop(remove(layout, slot)),
         |layout, _| drop(layout.prune(std::time::Duration::ZERO, PruneMode::Remove)),
         |layout, slot| drop(layout.begin_run(slot, Purpose::Fresh).unwrap()),
     ];

@@ -1,5 +1,8 @@
 //! The process ends at each step of publishing in turn, as if it were killed. It really ends: this test
 //! program starts itself again to perform the steps.
+//!
+//! A program that is just starting has this process's locks for a moment, and other tests rely on theirs
+//! being free. So the hundreds of programs are started by a process that runs nothing else.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -45,16 +48,19 @@ fn ends_at_a_step() {
     run.publish_with(&script, &testing::inspect).unwrap();
 }
 
+/// This program, to run one test of this file.
+fn this_program(test: &str, folder: &Path) -> Command {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", &format!("publish::tests::killed::{test}"), "--ignored", "--quiet"]);
+    program.current_dir(folder).stdin(Stdio::null());
+    program
+}
+
 /// The steps taken, and whether the process ended at the last of them.
 fn run(folder: &Path, scene: &Scene) -> (Vec<String>, bool) {
     fs::write(folder.join("scene.json"), serde_json::to_vec(scene).unwrap()).unwrap();
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "publish::tests::killed::ends_at_a_step", "--ignored", "--quiet"])
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
+    let mut program = this_program("ends_at_a_step", folder);
+    let status = program.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     assert_ne!(status.code(), Some(101), "the steps failed");
     let log = fs::read_to_string(folder.join("log")).unwrap();
     (log.lines().map(str::to_owned).collect(), !status.success())
@@ -136,7 +142,22 @@ fn check_receipt(layout: &CacheLayout, slot: &Slot, number: Option<u8>, step: &s
 
 #[track_caller]
 fn check_every_step(system: System, synced: &[bool]) {
-    for &synced in synced {
+    let folder = testing::folder();
+    fs::write(folder.path().join("every.json"), serde_json::to_vec(&(system, synced)).unwrap()).unwrap();
+    let output = this_program("ends_at_every_step", folder.path()).output().unwrap();
+    let [said, error] = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{error}");
+}
+
+#[test]
+#[ignore = "runs in the process that the other tests start"]
+fn ends_at_every_step() {
+    let Ok(every) = fs::read("every.json") else {
+        println!("skipped: not started by the other tests");
+        return;
+    };
+    let (system, synced): (System, Vec<bool>) = serde_json::from_slice(&every).unwrap();
+    for synced in synced {
         for (before, purpose) in SCENES {
             let mut scene = Scene { before, redo: purpose == Purpose::Redo, synced, system, step: 0 };
             while check(&scene) {
