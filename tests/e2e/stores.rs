@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use facade::stores::{PushOptions, Pushed, PushedName, StoreMode};
 use facade::{DownloaderBuilder, Error, ErrorKind, Model, Request};
 use local_hub::{
-    Fault, FaultTarget, LocalWebStore, ModelFixture, PublishedModel, Route, Times, WebStoreRequest,
+    Fault, FaultTarget, LocalWebStore, ModelFixture, NO_SERVER, PublishedModel, Route, Times, WebStoreRequest,
 };
 
 use crate::world::{Recorded, World, download_bytes, entry_in};
@@ -261,9 +261,8 @@ async fn a_damaged_pack_is_ignored() {
 #[tokio::test]
 async fn an_unreachable_store_causes_only_a_warning() {
     let filled = Filled::on_the_web().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let missing = url_parse::Url::from_file_path(filled.world.beside("no stick")).unwrap();
-    for (number, url) in [format!("http://{free}/models"), missing.to_string()].into_iter().enumerate() {
+    for (number, url) in [format!("{NO_SERVER}/models"), missing.to_string()].into_iter().enumerate() {
         let home = |mode| filled.world.beside(&format!("home {number} {mode}"));
         let builder = |mode| {
             let stores = [url.parse().unwrap()];

@@ -78,5 +78,6 @@ pub use pack::{
 pub use proxy::{LocalProxy, ProxiedRequest};
 pub use scratch::{interrupted, with_scratch};
 pub use seaweed::{LocalS3, S3Count, S3Place};
+pub use server::NO_SERVER;
 pub use trouble::{Limit, Trouble};
 pub use web_store::{LocalWebStore, WebStoreRequest, WebStoreSettings};

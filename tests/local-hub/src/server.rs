@@ -41,6 +41,10 @@ use crate::models::Models;
 use crate::trouble::Line;
 use connection::{Caller, Door};
 
+/// Nothing listens there. A port that was free a moment ago may already be another test's; the system never
+/// hands this one out.
+pub const NO_SERVER: &str = "http://127.0.0.1:1";
+
 /// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Shared {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hf_transport::{Error, ErrorKind, HubClient, HubConfig, Token};
-use local_hub::{Fault, FaultTarget, Outcome, Times};
+use local_hub::{Fault, FaultTarget, NO_SERVER, Outcome, Times};
 use net::{Client, Floor, NetSettings};
 
 use crate::support::{ID, IMPATIENT, PATIENCE, Stage};
@@ -109,14 +109,11 @@ async fn a_truncated_or_damaged_pack_is_noticed() {
     stage.fetch_whole().await;
 }
 
-/// Nothing listens there.
-const NOBODY: &str = "http://127.0.0.1:1";
-
 #[tokio::test]
 async fn a_hub_that_is_not_there_is_named() {
-    let stage = Stage::usual().with(|config| config.endpoint = NOBODY.parse().unwrap());
+    let stage = Stage::usual().with(|config| config.endpoint = NO_SERVER.parse().unwrap());
     let error = stage.fetch_error().await;
-    assert_eq!(error.to_string(), format!("cannot reach {NOBODY}: it refused the connection"));
+    assert_eq!(error.to_string(), format!("cannot reach {NO_SERVER}: it refused the connection"));
     assert!(error.is_transient());
     let error = stage.locate("README.md").await.unwrap_err();
     assert!(matches!(error, Error::Net(net::Error::Unreachable { .. })), "{error:?}");
@@ -124,7 +121,7 @@ async fn a_hub_that_is_not_there_is_named() {
 
 #[test]
 fn settings_are_shown_without_their_secrets() {
-    let mut config = HubConfig::new(NOBODY.parse().unwrap());
+    let mut config = HubConfig::new(NO_SERVER.parse().unwrap());
     config.token = Some(Token::new("hf_s3cret").unwrap());
     let mut settings = NetSettings::default();
     settings.proxy.https = Some("http://user:s3cret@proxy".parse().unwrap());

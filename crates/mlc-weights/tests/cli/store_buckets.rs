@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use local_hub::{FaultProxy, LocalS3, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
+use local_hub::{
+    FaultProxy, LocalS3, LocalWebStore, ModelFixture, NO_SERVER, PublishedModel, WebStoreSettings,
+};
 
 use crate::world::{Cli, Ran, World, entry_in, files_below};
 
@@ -124,7 +126,6 @@ fn no_secret_is_printed_or_stored() {
     }
     let with_login =
         format!("{}/bucket/models", server.url()).replace("http://", &format!("http://reader:{SECRET}@"));
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for damage in ["none", "blob", "refused", "gone"] {
         for (number, is_bucket) in [true, false].into_iter().enumerate() {
             // A server that is gone is retried, which takes time.
@@ -139,8 +140,7 @@ fn no_secret_is_printed_or_stored() {
                     _ => {}
                 }
                 let home = world.beside(&format!("home {damage} {number} {mode}"));
-                let gone = format!("http://{free}");
-                let url = if damage == "gone" { &gone } else { &served.url() };
+                let url = if damage == "gone" { NO_SERVER } else { &served.url() };
                 let cli = world.cli(&["download", "--progress", "json", "--store-mode", mode, &model.url]);
                 let cli = cli.env("MLC_LLM_HOME", &home).env("RUST_LOG", "trace");
                 let cli = if is_bucket {

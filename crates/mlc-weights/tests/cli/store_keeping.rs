@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use local_hub::{FaultProxy, LocalS3, LocalWebStore, ModelFixture, PublishedModel, WebStoreSettings};
+use local_hub::{
+    FaultProxy, LocalS3, LocalWebStore, ModelFixture, NO_SERVER, PublishedModel, WebStoreSettings,
+};
 use serde_json::json;
 
 use crate::world::{World, entry_in};
@@ -98,11 +100,8 @@ fn verifying_has_the_statuses_of_the_cache_s_verify() {
 
     fs::remove_file(shard(&world, &model)).unwrap();
     let elsewhere = world.cli(&["store", "verify", "--store", &store, "--repair"]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let failed = elsewhere
-        .env("MLC_LLM_HOME", world.beside("another home"))
-        .env("HF_ENDPOINT", format!("http://{free}"))
-        .run();
+    let failed =
+        elsewhere.env("MLC_LLM_HOME", world.beside("another home")).env("HF_ENDPOINT", NO_SERVER).run();
     assert_eq!(failed.status, Some(5), "{}", failed.stderr);
     assert!(failed.text().contains("; not repaired: "), "{}", failed.text());
 
@@ -113,7 +112,7 @@ fn verifying_has_the_statuses_of_the_cache_s_verify() {
     assert!(empty.text().starts_with(&format!("{home}: empty (0 names, ")), "{}", empty.text());
     let missing = format!("{store}/missing");
     world.cli(&["store", "verify", "--store", &missing]).run().check_failure(7, &["missing"]);
-    world.cli(&["store", "verify", "--store", &format!("http://{free}")]).run().check_failure(6, &[]);
+    world.cli(&["store", "verify", "--store", NO_SERVER]).run().check_failure(6, &[]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use local_hub::{Fault, FaultTarget, LocalWebStore, Times};
+use local_hub::{Fault, FaultTarget, LocalWebStore, NO_SERVER, Times};
 use shard_fetch::{
     Error, ErrorKind, LocateError, LocateReason, Location, Locator, RepoPath, Url, async_trait,
 };
@@ -132,15 +132,10 @@ async fn locations_that_cannot_be_fetched() {
 
 #[tokio::test]
 async fn a_host_that_is_gone_fails_after_six_attempts() {
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let stage = Stage::one(1000);
-    let gone = (0..5).map(|_| Ok(at(&format!("http://{free}/a?Signature=s3cret"))));
+    let gone = (0..5).map(|_| Ok(at(&format!("{NO_SERVER}/a?Signature=s3cret"))));
     let error = fetch(&stage, &Moody::new(&stage, gone)).await.unwrap_err();
-    assert!(
-        error.to_string().starts_with(&format!("gave up on a.bin from http://{free} after 6 ")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("gave up on a.bin from {NO_SERVER} after 6 ")), "{error}");
     assert!(chain(&error).contains(": the request failed: "), "{}", chain(&error));
 }
 
@@ -199,9 +194,8 @@ async fn another_location_is_tried_if_the_first_does_not_have_the_file() {
 
 #[tokio::test]
 async fn a_location_that_fails_twice_is_abandoned() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let stage = Stage::one(1000);
-    let reasons = turns(&stage, [alternative(&format!("http://{free}/a"))]).await;
+    let reasons = turns(&stage, [alternative(&format!("{NO_SERVER}/a"))]).await;
     assert_eq!(reasons, [LocateReason::First, LocateReason::Failed]);
     assert_eq!(stage.events.retries("a.bin").len(), 2);
 }
