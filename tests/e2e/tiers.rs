@@ -174,7 +174,7 @@ async fn a_forced_call_answered_by_a_read_only_tier_says_so() {
     let asked = request(&published).force(true).observer(events.clone());
     let model = downloader.download(asked).await.unwrap();
     assert_eq!(model.path, entry_in(&tier, &published));
-    assert_eq!(events.count(&["ForceAnsweredByReadOnlyTier", tier.to_str().unwrap()]), 1);
+    assert_eq!(events.count(&["ForceAnsweredByReadOnlyTier", &format!("{tier:?}")]), 1);
     assert!(world.hub.log().is_empty());
 }
 

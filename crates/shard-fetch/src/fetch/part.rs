@@ -27,12 +27,13 @@ const NOTE_EVERY: Duration = Duration::from_millis(250);
 /// A file that is being written. Disk operations run on threads for blocking work; each holds what must
 /// be kept alive until it ends.
 pub(super) struct Part {
-    shared: Arc<Shared>,
     request: Arc<FileRequest>,
     file: Arc<File>,
     written: Mutex<Written>,
     /// What existed when it was opened.
     kept: Spans,
+    /// Dropped last: with it, the owner of the folder may be told that nothing in it is open.
+    shared: Arc<Shared>,
 }
 
 /// Proof that the part was synced as required. Only then may it be named as a verified file, or a file

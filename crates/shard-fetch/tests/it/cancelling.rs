@@ -54,6 +54,42 @@ async fn dropping_the_future_ends_everything() {
     assert_eq!(stage.events.begun(), 2);
 }
 
+/// Reports which files below a folder this process had open at the release.
+#[cfg(target_os = "linux")]
+struct Looking(std::path::PathBuf, Option<oneshot::Sender<Vec<std::path::PathBuf>>>);
+
+#[cfg(target_os = "linux")]
+impl Drop for Looking {
+    fn drop(&mut self) {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let open = open.filter_map(|number| std::fs::read_link(number.unwrap().path()).ok());
+        let open = open.filter(|path| path.starts_with(&self.0)).collect();
+        let _listening = self.1.take().map(|released| released.send(open));
+    }
+}
+
+/// Its owner may remove the parts, and Windows removes no folder with an open file.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn files_are_closed_before_the_release() {
+    // Which task ends last is chance.
+    for _ in 0..20 {
+        let stage = Stage::new(&[("a.bin", 500_000), ("b.bin", 500_000)]).in_flight(2);
+        stage.hub.fault(FaultTarget::data(""), Fault::Stall { after: 100_000 }, Times::Forever);
+        let (sender, released) = oneshot::channel();
+        let keep_alive = Arc::new(Looking(stage.dir.path().canonicalize().unwrap(), Some(sender)));
+        let fetcher = stage.fetcher();
+        let fetch = fetcher.fetch(stage.requests(), stage.locator.clone(), stage.events.clone(), keep_alive);
+        let data = stage.hub.log().data();
+        tokio::select! {
+            result = fetch => panic!("{result:?}"),
+            stalled = data.until(PATIENCE, |log| log.in_flight() == 2) => assert!(stalled),
+        }
+        let open = timeout(PATIENCE, released).await.unwrap().unwrap();
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_work_is_kept_alive_until_its_end_and_no_longer() {
     let stage = Stage::one(100_000);
