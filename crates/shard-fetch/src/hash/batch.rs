@@ -8,6 +8,9 @@ use super::read::BLOCK_BYTES;
 /// How many blocks of each file are hashed before other files can join.
 const BLOCKS_PER_TURN: usize = 8;
 
+/// A turn ends early when more than one in this many of its files is done.
+const DONE: usize = 4;
+
 /// Hashes until the queue is closed.
 pub(super) fn work(queue: &Queue, engine: Option<Engine>) {
     // If hashing ever panics, no one must wait forever.
@@ -44,10 +47,15 @@ impl Buffers {
 pub(super) fn turn(tasks: Vec<Task>, engine: Option<Engine>, buffers: &mut Buffers) -> Vec<Task> {
     let mut given_back = Vec::with_capacity(tasks.len());
     let mut together = tasks;
-    for _ in 0..BLOCKS_PER_TURN {
+    let begun = together.len();
+    for number in 0..BLOCKS_PER_TURN {
         let alone;
         (together, alone) = together.into_iter().partition(Task::fills_a_lane);
         given_back.extend(alone.into_iter().filter_map(|task| turn_alone(task, buffers)));
+        // Other files may fill the lanes of those that are done.
+        if number > 0 && together.len() < begun - begun / DONE {
+            break;
+        }
         match engine {
             Some(engine) if together.len() > 1 => together = round(together, engine, buffers),
             _ => break,

@@ -11,7 +11,7 @@ use super::fresh::{Fresh, Memory, MemoryBlock};
 use super::lanes::{Engine, Stream};
 use super::read::BLOCK_BYTES;
 use super::read::read_exact_at;
-use crate::{Digests, Error, Expected, KeepAlive, Md5Digest, StreamHasher};
+use crate::{Digests, Error, Expected, KeepAlive, StreamHasher};
 
 /// A file to hash.
 pub(crate) struct HashJob {
@@ -80,10 +80,10 @@ pub(super) struct Task {
     job: HashJob,
     progress: Arc<Progress>,
     hasher: StreamHasher,
-    /// Computes the MD5 instead of `hasher`.
+    /// Computes digests instead of `hasher`.
     lane: Option<Stream>,
-    /// A wrong MD5 computed in a lane. Only `md-5` can confirm it.
-    doubted: Option<Md5Digest>,
+    /// Wrong digests computed in a lane. Only `md-5` and `sha2` can confirm them.
+    doubted: Option<Digests>,
     deliver: Deliver,
 }
 
@@ -106,9 +106,9 @@ impl Task {
     ) -> Self {
         // A file smaller than a block never shares a turn.
         let small = job.expected.size < BLOCK_BYTES as u64;
-        let lane = engine.filter(|_| job.expected.md5.is_some() && !small).map(Engine::new_stream);
-        let md5 = job.expected.md5.filter(|_| lane.is_none());
-        let hasher = StreamHasher::for_expected(&Expected { md5, ..job.expected });
+        let lane = engine.filter(|_| !small).and_then(|engine| engine.new_stream(&job.expected));
+        let rest = lane.as_ref().map_or(job.expected, |lane| lane.rest_of(job.expected));
+        let hasher = StreamHasher::for_expected(&rest);
         Self { job, progress, hasher, lane, doubted: None, deliver }
     }
 
@@ -122,9 +122,14 @@ impl Task {
         self.is_cancelled() || self.next_bytes() > 0 || self.is_at_end()
     }
 
-    /// Whether there is no reason to wait for more.
-    pub(super) fn is_urgent(&self) -> bool {
+    /// Whether there is no reason to wait for more of this file.
+    pub(super) fn is_complete(&self) -> bool {
         self.is_cancelled() || self.available() == self.job.expected.size
+    }
+
+    /// Whether the next turn is the file's last, and hashes no whole block.
+    pub(super) fn is_at_last_block(&self) -> bool {
+        self.is_complete() && !self.has_whole_block()
     }
 
     /// Whether this file's next block can be hashed together with other files'.
@@ -154,7 +159,7 @@ impl Task {
         self.after_turn()
     }
 
-    /// Gets the file's next bytes, at most `block`'s size, and hashes them, except for an MD5 that
+    /// Gets the file's next bytes, at most `block`'s size, and hashes them, except for digests that
     /// [`lane`](Self::lane) computes afterwards. Returns them if they were in memory; otherwise they
     /// are in `block`.
     pub(super) fn read(&mut self, block: &mut [u8]) -> Result<Option<MemoryBlock>, Error> {
@@ -183,15 +188,15 @@ impl Task {
         }
         let mut digests = self.hasher.clone().finish();
         if let Some(lane) = self.lane.take() {
-            digests.md5 = Some(lane.finish());
-            if digests.md5 != self.job.expected.md5 {
-                self.doubted = digests.md5;
+            lane.finish(&mut digests);
+            if self.job.expected.check(&digests).is_err() {
+                self.doubted = Some(digests);
                 self.hasher = StreamHasher::for_expected(&self.job.expected);
                 return Turn::GoOn;
             }
-        } else if self.doubted.is_some() && self.doubted != digests.md5 {
+        } else if self.doubted.is_some_and(|doubted| doubted != digests) {
             let file = url_parse::shown(&self.job.path);
-            tracing::warn!(%file, "md5-many computed another MD5 than md-5, which is right");
+            tracing::warn!(%file, "a digest computed in lanes is not that of md-5 and sha2, which is right");
         }
         Turn::Ended(Ok(digests))
     }

@@ -17,8 +17,9 @@ use crate::{Digests, Error};
 /// No network keeps more threads busy.
 const MAX_FETCH_THREADS: usize = 4;
 
-/// How many bytes hashing may lag behind a download before a second thread helps.
-const FETCH_LAG: u64 = 32 << 20;
+/// How many bytes hashing may lag behind a download to fill its lanes, divided by the number of cores. With
+/// few cores, hashing and the network compete for them; with many, only the end of the download counts.
+const FETCH_LAG: u64 = 512 << 20;
 
 /// A few threads that hash files while they are written. Dropping it ends them after their current
 /// blocks and cancels unfinished jobs.
@@ -36,7 +37,8 @@ impl HashStage {
     ///
     /// The system cannot start a thread.
     pub(crate) fn start() -> Result<Self, Error> {
-        Self::new(all_cores().get().min(MAX_FETCH_THREADS), FETCH_LAG, Engine::detect())
+        let cores = all_cores().get();
+        Self::new(cores.min(MAX_FETCH_THREADS), FETCH_LAG / cores as u64, Engine::detect())
     }
 
     /// Starts this many threads, at least one. For `lag` see [`Sharing`].

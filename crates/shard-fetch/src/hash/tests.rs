@@ -149,7 +149,7 @@ fn nothing_is_read_before_it_is_available() {
 }
 
 /// Whatever an engine computes, a file counts as damaged only if `md-5` agrees.
-#[cfg(feature = "fast-md5")]
+#[cfg(feature = "hash-lanes")]
 #[test]
 fn a_wrong_engine_spoils_no_file() {
     use super::batch::{self, Buffers};
