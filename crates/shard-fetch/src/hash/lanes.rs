@@ -13,7 +13,7 @@ use super::read::BLOCK_BYTES;
 use crate::{Digests, Expected};
 
 /// The most files that are hashed at once.
-pub(super) const MAX_LANES: usize = 16;
+pub(super) const MAX_LANES: usize = sha256::LANES;
 
 /// The content of unused lanes.
 static DUMMY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];

@@ -9,7 +9,8 @@ use std::arch::x86_64::{
 use fearless_simd::prelude::*;
 use fearless_simd::{u8x64, u32x16};
 
-use super::MAX_LANES;
+/// The messages in a register.
+const LANES: usize = 16;
 
 /// FIPS 180-4, section 4.2.2.
 #[rustfmt::skip]
@@ -26,11 +27,7 @@ const ROUND_CONSTANTS: [u32; 64] = [
 
 fearless_simd::kernel!(
     /// Adds to each message as many blocks as all have.
-    pub(super) fn compress(
-        level: Avx512,
-        states: &mut [[u32; 8]; MAX_LANES],
-        inputs: &[&[[u8; 64]]; MAX_LANES],
-    ) {
+    pub(super) fn compress(level: Avx512, states: &mut [[u32; 8]; LANES], inputs: &[&[[u8; 64]]; LANES]) {
         let mut state = [_mm512_setzero_si512(); 8];
         for (place, vector) in state.iter_mut().enumerate() {
             let words: u32x16<_> = states.map(|state| state[place]).simd_into(level);
@@ -47,7 +44,7 @@ fearless_simd::kernel!(
         }
         for (place, vector) in state.into_iter().enumerate() {
             let words: u32x16<_> = vector.simd_into(level);
-            for (state, word) in states.iter_mut().zip(<[u32; MAX_LANES]>::from(words)) {
+            for (state, word) in states.iter_mut().zip(<[u32; LANES]>::from(words)) {
                 state[place] = word;
             }
         }

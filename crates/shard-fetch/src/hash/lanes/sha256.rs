@@ -2,12 +2,14 @@
 
 use sha2::block_api::compress256;
 
-use super::MAX_LANES;
 use crate::Sha256Digest;
 
 /// FIPS 180-4, section 5.3.3.
 const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// How many files are hashed at once.
+pub(super) const LANES: usize = 16;
 
 /// With fewer files, the instructions for SHA-256 of one file are faster. Measured; see docs/decisions.md.
 const WORTH_IT: usize = 8;
@@ -53,7 +55,7 @@ impl Sha256Stream {
     }
 }
 
-/// Adds a block to each of up to [`MAX_LANES`] files. All blocks have the same length, a multiple of 64.
+/// Adds a block to each of up to [`LANES`] files. All blocks have the same length, a multiple of 64.
 pub(super) fn update_many(streams: &mut [&mut Sha256Stream], blocks: &[&[u8]]) {
     let (Some(first), WORTH_IT..) = (blocks.first(), streams.len()) else {
         for (stream, block) in streams.iter_mut().zip(blocks) {
@@ -61,7 +63,7 @@ pub(super) fn update_many(streams: &mut [&mut Sha256Stream], blocks: &[&[u8]]) {
         }
         return;
     };
-    let (mut states, mut inputs) = ([INITIAL; MAX_LANES], [first.as_chunks().0; MAX_LANES]);
+    let (mut states, mut inputs) = ([INITIAL; LANES], [first.as_chunks().0; LANES]);
     for (((state, input), stream), block) in
         states.iter_mut().zip(&mut inputs).zip(streams.iter()).zip(blocks)
     {
@@ -75,7 +77,7 @@ pub(super) fn update_many(streams: &mut [&mut Sha256Stream], blocks: &[&[u8]]) {
     }
 }
 
-fn compress_many(states: &mut [[u32; 8]; MAX_LANES], inputs: &[&[[u8; 64]]; MAX_LANES]) {
+fn compress_many(states: &mut [[u32; 8]; LANES], inputs: &[&[[u8; 64]]; LANES]) {
     #[cfg(target_arch = "x86_64")]
     if let Some(level) = fearless_simd::Level::new().as_avx512() {
         return super::avx512::compress(level, states, inputs);
