@@ -62,8 +62,20 @@ fn start_and_kill(world: &World, model: &PublishedModel, download: Cli) -> bool 
 /// Kills it once, during the transfer of the pack.
 fn kill_in_the_pack(world: &World, model: &PublishedModel) {
     world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Once);
-    assert!(!run_and_kill(world, model));
+    kill_when(world.cli(&["download", &model.url]), || has_noted(world));
     world.hub.clear_faults();
+}
+
+/// Whether the program has noted that it is receiving a pack.
+fn has_noted(world: &World) -> bool {
+    all_kept(world, "cut-off-").next().is_some()
+}
+
+fn kill_when(download: Cli, condition: impl FnMut() -> bool) {
+    let running = download.start();
+    until(condition);
+    running.signal("KILL");
+    assert_eq!(running.end().status, None);
 }
 
 fn packs(log: &RequestLog) -> usize {
@@ -91,7 +103,8 @@ fn a_restart_loop_shorter_than_the_metadata_transfer_ends() {
     let (world, model) = world();
     world.hub.fault(FaultTarget::upload_pack(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Forever);
     world.hub.fault(FaultTarget::resolve_cache(""), Fault::Stall { after: MAX_PER_REQUEST }, Times::Forever);
-    let runs = (1..40).find(|_| run_and_kill(&world, &model)).expect("the loop ends");
+    kill_when(world.cli(&["download", &model.url]), || has_noted(&world));
+    let runs = (2..40).find(|_| run_and_kill(&world, &model)).expect("the loop ends");
     assert!(runs > 3, "{runs} runs were enough");
     assert_eq!(model.differences(&world.entry(&model)), [""; 0]);
     // The pack that was cut off, and the one without the large files.
@@ -110,7 +123,8 @@ fn a_restart_loop_that_fills_a_store_ends() {
     std::fs::create_dir(&folder).unwrap();
     let store = format!("file://{}", folder.display());
     let fill = || world.cli(&["download", &model.url, "--store", &store, "--store-fill"]);
-    let runs = (1..40).find(|_| start_and_kill(&world, &model, fill())).expect("the loop ends");
+    kill_when(fill(), || has_noted(&world));
+    let runs = (2..40).find(|_| start_and_kill(&world, &model, fill())).expect("the loop ends");
     assert!(runs > 3, "{runs} runs were enough");
     assert_eq!(packs(&world.hub.log()), 2);
     world.hub.clear_faults();
@@ -179,13 +193,10 @@ fn damaged_metadata_is_fetched_again() {
     let (world, model) = self::world();
     kill_in_the_pack(&world, &model);
     world.hub.fault(FaultTarget::resolve_cache(LARGE), Fault::Stall { after: MAX_PER_REQUEST }, Times::Once);
-    let running = world.cli(&["download", &model.url]).start();
     // The other file that is fetched by itself is smaller.
     let is_larger = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() > OTHER as u64);
     let large = || all_kept(&world, "blob-").find(is_larger);
-    until(|| large().is_some());
-    running.signal("KILL");
-    assert_eq!(running.end().status, None);
+    kill_when(world.cli(&["download", &model.url]), || large().is_some());
     flip_a_bit(&large().unwrap());
     let later = world.hub.log().from_now();
     world.download(&model);

@@ -43,7 +43,8 @@ fn shell_with_input(
 ) -> Option<(bool, String)> {
     let inner = world.cli(&[]).command;
     let mut outer = Command::new("script");
-    outer.args(["--quiet", "--return", "--command", line, "/dev/null"]);
+    // An echo would be somewhere among the program's own words.
+    outer.args(["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"]);
     outer.env_clear().env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
     outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let input = world.beside("typed");
