@@ -144,7 +144,8 @@ fn the_warm_up_example_downloads_all_models() {
 fn a_stopped_warm_up_continues_the_next_time() {
     let (world, model) = World::with(&ModelFixture::new("mlc-ai/tiny").shards(2, 50_000));
     let last = Hold::new();
-    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Hold(last.clone()), Times::Once);
+    // A slow response is requested a second time.
+    world.hub.fault(FaultTarget::data("params_shard_1.bin"), Fault::Hold(last.clone()), Times::Forever);
     let mut command = example(&world, "warm_up", &[&model.url]);
     let program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let held = world.hub.log().data().file("params_shard_1.bin");
