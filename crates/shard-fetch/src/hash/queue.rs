@@ -79,12 +79,13 @@ impl Queue {
                 self.wake_if_of_use(&state);
                 return Some(tasks);
             }
-            if state.needs_a_watch() || until.is_some() {
+            if state.needs_a_watch() {
                 state.watched = true;
                 let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
                 self.changed.wait_until(&mut state, until);
                 state.watched = false;
             } else {
+                until = None;
                 self.changed.wait(&mut state);
             }
         }
