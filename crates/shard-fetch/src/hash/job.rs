@@ -129,7 +129,7 @@ impl Task {
 
     /// Whether the next turn is the file's last, and hashes no whole block.
     pub(super) fn is_at_last_block(&self) -> bool {
-        self.is_complete() && !self.has_whole_block()
+        self.is_cancelled() || self.is_complete() && !self.has_whole_block()
     }
 
     /// Whether this file's next block can be hashed together with other files'.
